@@ -178,10 +178,8 @@ class Bench:
 
     def known(self, failure: Failure) -> Defect | None:
         """The known defect that it is: on the case itself, or on what the check made of it."""
-        if failure.judgement.setting:  # at which none of them was seen
-            return None
         own = _first_match(self.defects, failure)
-        if own is not None:
+        if own is not None or failure.judgement.setting:  # under which torch was not asked
             return own
         defect = _first_match(self.torchs, failure)
         passed_on = defect is not None and self._is_torchs(failure, defect)

@@ -29,6 +29,7 @@ LAYOUTS = (
     "samples",
     "channels_last_offset",
     "channels_last_columns",
+    "channels_last_rows",
     "image",
     "exchanged",
     "expanded",

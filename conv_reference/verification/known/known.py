@@ -68,6 +68,11 @@ class Defect:
         return frozenset((operand, name) for operand, _, name in pairs)
 
     @property
+    def needs_instructions(self) -> bool:
+        """Whether it shows at some of the processor's instructions alone."""
+        return any(condition.startswith("instructions") for condition in self.environment)
+
+    @property
     def crashes(self) -> bool:
         """Whether it may take the process along: then it is not provoked more often than needed."""
         return "crashed" in self.verdicts
@@ -77,10 +82,12 @@ class Defect:
 
         Wrong numbers of its quantities are, and a crash, of which nobody knows what was computed;
         a wrong shape, a missing gradient or a changed argument, or what crashes or raises, is one
-        only where the entry says so.
+        only where the entry says so. Under a setting, by which no case crashes, the processor has
+        fewer instructions.
         """
         return (
             self.concerns(case)
+            and not (judgement.setting and self.needs_instructions)
             and (not self.checks or judgement.check in self.checks)
             and judgement.verdict.value in self.verdicts
             and (judgement.verdict == Verdict.CRASHED or self._spoils(judgement))

@@ -35,6 +35,7 @@ class Layout(StrEnum):
     SAMPLES = "samples"  # every second sample
     CHANNELS_LAST_OFFSET = "channels_last_offset"  # behind one more sample
     CHANNELS_LAST_COLUMNS = "channels_last_columns"  # columns cut off
+    CHANNELS_LAST_ROWS = "channels_last_rows"  # every second row, from the first to the last
     IMAGE = "image"  # h, w, c in memory, made a batch by `unsqueeze(0)`; of several channels_last
     EXCHANGED = "exchanged"  # samples and channels exchanged, as of weights that are tied
     EXPANDED = "expanded"  # with strides of 0, as `.sum()` and `.sum((2, 3))` make their G

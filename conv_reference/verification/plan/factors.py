@@ -44,7 +44,7 @@ _AXIS: Mapping[str, tuple[Any, ...]] = {
     "remainder": ("none", "most"),
 }
 _CHANNELS = (1, 2, 3, 4, 6, 8, 9)
-# What is alike in how memory is walked is one level; which member a row has is drawn. Sixteen
+# What is alike in how memory is walked is one level; which member a row has is drawn. Eighteen
 # levels for each of three operands would take more than twice the rows.
 LAYOUT_FAMILIES: Mapping[str, tuple[Layout, ...]] = MappingProxyType(
     {
@@ -54,7 +54,7 @@ LAYOUT_FAMILIES: Mapping[str, tuple[Layout, ...]] = MappingProxyType(
         "permuted": (Layout.TRANSPOSED, Layout.EXCHANGED),
         "channels": (Layout.CHUNK, Layout.LAST_CHUNK, Layout.SLICED_CHANNELS_LAST),
         "plane": (Layout.ROWS, Layout.COLUMNS, Layout.CHANNELS_LAST_COLUMNS, Layout.SLICED),
-        "strided": (Layout.STRIDED, Layout.SAMPLES),
+        "strided": (Layout.STRIDED, Layout.SAMPLES, Layout.CHANNELS_LAST_ROWS),
         "expanded": (Layout.EXPANDED,),
     }
 )

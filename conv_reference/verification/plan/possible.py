@@ -61,7 +61,9 @@ def as_possible(target: Target, case: Case) -> Case:
     """The nearest case that the target supports, with values that are exact there.
 
     Where sums are too long for dense integers the values are sparse; an operand that repeats
-    itself would not be sparse, so none does. A kernel has no batch that it could be made by.
+    itself would not be sparse, so none does. A kernel has no batch that it could be made by; nor
+    is what ``torch.nn.grad`` takes for one a row by a step: of that its second order alone raises
+    (docs/found/0059), which no defect of the first order tells.
 
     Args:
         target: what it is put to.
@@ -70,6 +72,8 @@ def as_possible(target: Target, case: Case) -> Case:
     case = target.restrict(case)
     if case.weight_layout == Layout.IMAGE:
         case = case.laid_out({"weight": Layout.CHANNELS_LAST})
+    if target.operator.is_sized and case.grad_output_layout == Layout.CHANNELS_LAST_ROWS:
+        case = case.laid_out({"grad_output": Layout.CHANNELS_LAST})
     if case.values not in EXACT_VALUES or target.can_be_exact(case.geometry, case.dtype):
         return case
     return replace(case.without(Layout.EXPANDED), values=Values.SPARSE)

@@ -48,11 +48,8 @@ class _Parts:
 
     def held(self, dim: int, size: int) -> int:
         """How much of a dimension lies in memory."""
-        return (
-            size * self.step[dim]
-            + (self.before[dim] if self.step[dim] == 1 else 0)
-            + (self.after[dim])
-        )
+        before = self.before[dim] if self.step[dim] == 1 else 0
+        return max(0, size * self.step[dim] + before + self.after[dim])
 
     def written(self, dim: int, size: int) -> str:
         """The slice of a dimension that the elements are, in Python."""
@@ -82,6 +79,8 @@ _PARTS: Mapping[Layout, _Parts] = MappingProxyType(
         Layout.SAMPLES: _Parts(step=(2, 1, 1, 1)),
         Layout.CHANNELS_LAST_OFFSET: _Parts(_LAST, before=(1, 0, 0, 0)),
         Layout.CHANNELS_LAST_COLUMNS: _Parts(_LAST, after=(0, 0, 0, 1)),
+        # Of one row the step is still two rows long, as of one phase of a stride.
+        Layout.CHANNELS_LAST_ROWS: _Parts(_LAST, step=(1, 1, 2, 1), after=(0, 0, -1, 0)),
         Layout.IMAGE: _Parts(_LAST),  # where it is no batch of one
         Layout.EXCHANGED: _Parts((1, 0, 2, 3)),
     }

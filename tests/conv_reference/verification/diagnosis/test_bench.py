@@ -123,6 +123,17 @@ def known(beside: Sequence[Any], *exactly: Any, deadline: float = math.inf) -> b
     return once is not None
 
 
+def test_under_a_setting_a_defect_of_its_own_is_known_that_needs_no_instructions() -> None:
+    """Cases are put there that would crash by instructions which are lacking then."""
+    failure = Failure(CASE, WRONG.met_under("ONEDNN_MAX_CPU_ISA=AVX"))
+    narrow = replace(DEFECT, environment=("instructions=avx2", "oneDNN=on"))
+    for own, others, wanted in (((narrow, DEFECT), (), DEFECT), ((), (DEFECT,), None)):
+        place: Any = Scripted([], [])
+        settings = Settings(seed=0, device="cpu")
+        bench = Bench(as_target(conv2d), place, settings, own, others, math.inf)
+        assert bench.known(failure) == wanted
+
+
 def test_what_fails_again_while_torch_errs_and_is_right_where_it_does_not_is_torchs() -> None:
     assert known([ERRS], RIGHT, RIGHT)
 

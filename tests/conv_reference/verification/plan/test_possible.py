@@ -81,6 +81,15 @@ def test_a_case_is_possible_where_it_is_in_reach_as_it_is() -> None:
     assert in_reach(NARROW, case).geometry.stride == (1, 1)
 
 
+def test_no_kernel_is_made_a_batch_and_what_stands_for_one_has_no_row_by_a_step() -> None:
+    case = Case.parse("certificate float64 n2 c2 h3 w4 o2 k2 K=image G=channels_last_rows")
+    of_weight = as_target(torch.nn.grad.conv2d_weight)
+    found = [as_possible(target, case) for target in (TARGET, of_weight)]
+    last, rows = Layout.CHANNELS_LAST, Layout.CHANNELS_LAST_ROWS
+    assert [each.weight_layout for each in found] == [last, last]
+    assert [each.grad_output_layout for each in found] == [rows, last]
+
+
 def test_what_a_word_alone_asks_for_is_moved_to_a_padding_alike_on_both_sides() -> None:
     case = Case.parse("certificate float64 n1 c1 h9 w15 o1 k2x4 s1 p1:2x0 d3x1 grad=XK nobias")
     assert in_reach(TARGET, case).geometry.padding == ((2, 2), (0, 0))

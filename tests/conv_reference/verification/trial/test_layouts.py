@@ -74,6 +74,8 @@ def test_all_that_lies_between_the_elements_is_nan(shape: tuple[int, ...]) -> No
         (Layout.SAMPLES, (120, 20, 5, 1), 0),
         (Layout.CHANNELS_LAST_OFFSET, (60, 1, 15, 3), 60),
         (Layout.CHANNELS_LAST_COLUMNS, (72, 1, 18, 3), 0),
+        # Of (2, 3, 7, 5): every second row, of which the last is one.
+        (Layout.CHANNELS_LAST_ROWS, (105, 1, 30, 3), 0),
         (Layout.EXCHANGED, (20, 40, 5, 1), 0),
         (Layout.IMAGE, (60, 1, 15, 3), 0),
     ],
@@ -89,6 +91,13 @@ def test_a_layout_has_the_strides_that_its_name_promises(
 def test_one_image_has_the_steps_that_unsqueeze_gives_it() -> None:
     picture = torch.zeros(4, 5, 3).permute(2, 0, 1).unsqueeze(0)
     assert lay_out(counting(1, 3, 4, 5), Layout.IMAGE).stride() == picture.stride() == (3, 1, 15, 3)
+
+
+def test_one_row_keeps_the_step_by_which_it_was_taken() -> None:
+    rows = torch.zeros(2, 1, 5, 3).permute(0, 3, 1, 2)[:, :, ::2]
+    placed = lay_out(counting(2, 3, 1, 5), Layout.CHANNELS_LAST_ROWS)
+    assert placed.stride() == rows.stride() == (15, 1, 30, 3)
+    assert lay_out(counting(2, 3, 0, 5), Layout.CHANNELS_LAST_ROWS).shape == (2, 3, 0, 5)
 
 
 @pytest.mark.parametrize(
