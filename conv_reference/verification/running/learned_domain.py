@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
@@ -17,6 +18,7 @@ from conv_reference.operands import Role
 from conv_reference.verification.execution import Settings
 from conv_reference.verification.model.case import CERTIFICATE, Case, Layout, dtype_name
 from conv_reference.verification.model.domain import Domain
+from conv_reference.verification.model.sizes import outgrows
 from conv_reference.verification.plan.call_pace import UNKNOWN, CallPace
 from conv_reference.verification.plan.possible import in_reach
 from conv_reference.verification.running.learned_layouts import learned_layouts
@@ -123,7 +125,8 @@ def learned(
     came = asking.came
     if asking.all_crash:
         return Limits()
-    given = [case for case in sizes if isinstance(came.get(case), Answered)]
+    own = _at_its_own_sizes(target, asking, sizes)
+    given = [case for case in own or sizes if isinstance(came.get(case), Answered)]
     left = [case for case in sizes if not isinstance(came.get(case), Refused)]  # they raise
     taken = given[:1] or left[:1] or sizes
     asking.ask_in_reach(replace(case, dtype=dtype) for case in taken for dtype in dtypes[1:])
@@ -146,9 +149,10 @@ def learned(
         if _refuses_all(answers, dtype) and not any(c.dtype == dtype for c in asking.missed)
     ]
     dtypes_refused, unasked = _dtypes_refused({d: _first(answers, d) for d in whole}, dtypes)
-    limits = [] if dtypes[0] in whole else list(_limits(plain, open_))
-    sizes_refused = [_reported(about, message) for about, _, message in limits]
-    where = _together([left for _, left, _ in limits])
+    if own:
+        sizes_refused, where = _but_its_own(own, _first(answers, dtypes[0]))
+    else:
+        sizes_refused, where = ([], "") if dtypes[0] in whole else _sizes_refused(plain, open_)
     heard = {case: own.by_torch for case, own in came.items() if isinstance(own, Answered)}
     shared = _of_torch(heard, dtypes, open_)
     layouts = [*learned_layouts(asking, given[0])] if given else []
@@ -167,6 +171,37 @@ def learned(
         len(asking.missed),
         asking.pace,
     )
+
+
+def _at_its_own_sizes(target: Target, asking: Asking, sizes: Iterable[Case]) -> list[Case]:
+    """Cases of the sizes that it is made for, where it answers them and refuses all others.
+
+    The first is of its own batch; a second follows where it answers another one, too.
+    """
+    own, first = target.own, next(iter(sizes), None)
+    if own is None or first is None or outgrows(own) or not _refuses_all(asking.came, first.dtype):
+        return []
+    cases = [first.on(replace(own, batch=batch)) for batch in (own.batch, own.batch + 1)]
+    asking.ask(cases)
+    taken = [case for case in cases if isinstance(asking.came.get(case), Answered)]
+    return taken if cases[0] in taken else []
+
+
+def _but_its_own(own: Sequence[Case], refused: Refused) -> tuple[list[str], str]:
+    """What is refused, as reported, and where one answers that is made for one size of images."""
+    geometry = own[0].geometry
+    (h, w), batch = geometry.input_size, f"n == {geometry.batch} and " if len(own) == 1 else ""
+    where = f"{batch}h == {h} and w == {w}"
+    return [_reported(f"{_EVERYTHING} but where {where}", refused.said)], where
+
+
+def _sizes_refused(
+    answers: Mapping[Case, Refused | None], missed: Iterable[Geometry]
+) -> tuple[list[str], str]:
+    """The sizes that are refused, as reported, and the domain that is left."""
+    limits = [*_limits(answers, missed)]
+    refused = [_reported(about, message) for about, _, message in limits]
+    return refused, _together([left for _, left, _ in limits])
 
 
 def _dtypes_refused(
@@ -218,8 +253,8 @@ def _cases(target: Target, dtype: torch.dtype) -> list[Case]:
     return [*dict.fromkeys(in_reach(target, case) for case in cases)]
 
 
-def _refuses_all(answers: Mapping[Case, Refused | None], dtype: torch.dtype) -> bool:
-    said = [answer for case, answer in answers.items() if case.dtype == dtype]
+def _refuses_all(answers: Mapping[Case, Any], dtype: torch.dtype) -> bool:
+    said = [isinstance(own, Refused) for case, own in answers.items() if case.dtype == dtype]
     return bool(said) and all(said)
 
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from conv_reference.verification.model.judgement import Crash
 from conv_reference.verification.model.result import Verdict
 from conv_reference.verification.running.learned_domain import Limits, learned
 from conv_reference.verification.target.conventions import as_target
+from conv_reference.verification.target.target import Target
 from conv_reference.verification.work.here import Here
 
 pytestmark = pytest.mark.usefixtures("without_circumstances")
@@ -237,6 +240,48 @@ def test_who_refuses_nearly_everything_is_not_called_right() -> None:
     assert not report.passed
     said = "barely tried: nothing wrong, but under 5% of the cases were answered, on "
     assert said in str(report).splitlines()[0]
+
+
+Answers = Callable[[int, int, int], bool]
+
+
+def made_for(sizes: str, answered: Answers) -> Target:
+    """One that is made for given sizes, and refuses all but the n, h and w that it answers."""
+
+    def compiled(input: Tensor, weight: Tensor) -> Tensor:
+        n, _, h, w = input.shape
+        if not answered(n, h, w):
+            raise ValueError(f"compiled for {sizes}")
+        return conv2d(input, weight)
+
+    return replace(as_target(compiled), own=Geometry.parse(sizes))
+
+
+@pytest.mark.parametrize(
+    ("answered", "where"),
+    [
+        (lambda *sizes: sizes == (3, 10, 12), "n == 3 and h == 10 and w == 12"),
+        (lambda _, *sizes: sizes == (10, 12), "h == 10 and w == 12"),
+    ],
+)
+def test_who_is_compiled_for_its_own_sizes_is_asked_there_and_passes(
+    answered: Answers, where: str
+) -> None:
+    target = made_for("n3 c3 h10 w12 o4 k3", answered)
+    report = verify(target, checks="certificate", dtypes="float32", cases=60, seed=1, known=None)
+    assert report.passed, str(report)
+    assert (report.where, report.refused) == (where, 0)
+    assert report.judged > 20
+    (said,) = report.refuses
+    assert said.startswith(f"each of some fifty small sizes but where {where} (ValueError: ")
+
+
+@pytest.mark.parametrize("answered", [lambda *_: False, lambda *sizes: sizes == (1, 3, 3)])
+def test_who_refuses_its_own_sizes_or_answers_others_is_not_restricted_to_them(
+    answered: Answers,
+) -> None:
+    target = made_for("n3 c3 h10 w12 o4 k3", answered)
+    assert "h == 10" not in learned(target, DTYPES[:1], Here(target), SETTINGS).where
 
 
 @pytest.mark.slow
