@@ -116,6 +116,18 @@ STRANGERS = {
     ),
     "depthwise.py:depthwise_conv2d": (EXACT, "K as (kh, kw, c, 1), one kernel for each channel"),
     "depthwise.py:rows_alone": (WRONG, "X as NHWC; K as (kh, kw, c), one kernel for each"),
+    "depthwise.py:tap_by_tap": (EXACT, "K as (c, 1, kh, kw), one kernel for each channel"),
+    "depthwise.py:by_groups": (EXACT, "K as (c, 1, kh, kw), one kernel for each channel"),
+    "depthwise.py:each_alone": (EXACT, "K as (c, kh, kw), one kernel for each channel"),
+    "depthwise.py:on_one_image": (EXACT, "X as CHW; K as (c, kh, kw), one kernel for each channel"),
+    "depthwise.py:over_windows": (EXACT, "one kernel for each channel; integers for stride"),
+    "depthwise.py:first_kernel_for_all": (WRONG, "K as (c, 1, kh, kw), one kernel for each"),
+    "depthwise.py:upside_down": (WRONG, "K as (c, 1, kh, kw), one kernel for each channel"),
+    "depthwise.py:sum_forgotten": (WRONG, ""),
+    "depthwise.py:DepthwiseConv2d": (EXACT, "K as (c, 1, kh, kw), one kernel for each channel"),
+    "depthwise.py:PaddedAbove": (WRONG, "K as (c, 1, kh, kw), one kernel for each channel"),
+    "depthwise.py:DepthwiseLayer": (EXACT, "K as (c, 1, kh, kw), one kernel for each channel"),
+    "depthwise.py:TransposedBack": (WRONG, "K as (c, 1, kh, kw), one kernel for each channel"),
     "handed.py:Filtering": (EXACT, "integers for padding, stride"),
     "handed.py:FilteringOnItsSide": (WRONG, "its kernel handed to its forward"),
     "handed.py:Correlation": (EXACT, "its kernel handed to its forward"),
@@ -140,6 +152,8 @@ AT_ONCE = {
     "functions.py:onnx_conv",
     *("functions.py:conv2d_nhwc", "functions.py:im2col_strided", "functions.py:im2col_flat"),
     *("arrays.py:Conv2d", "layers.py:CachedConv", "handed.py:FilteringOnItsSide"),
+    *("depthwise.py:first_kernel_for_all", "depthwise.py:DepthwiseConv2d"),
+    "depthwise.py:sum_forgotten",
 }
 
 
@@ -160,6 +174,25 @@ def test_a_stranger_is_judged_as_it_is(name: str, verdict: Verdict, called_as: s
     assert bool(report) == (verdict in {EXACT, ROUNDED})
     faults = 0 if report else FAULTS.get(name, 1)
     assert len(groups(report.findings)) == faults, str(report)
+
+
+def test_who_computes_each_channel_alone_is_judged_there_and_said_to_be() -> None:
+    target = load_target(f"{HERE}/depthwise.py:DepthwiseConv2d")
+    assert target.convention == "input=NCHW weight=C1HW integers=none"
+    again = load_target(f"{HERE}/depthwise.py:DepthwiseConv2d@{target.convention}")
+    assert again.called_as == target.called_as
+    assert target.tried_where == "g == c and o == c"
+    assert target.never_varied == ("bias", "dilation")
+
+
+def test_one_channel_alone_is_said_where_a_verdict_is() -> None:
+    target = load_target(f"{HERE}/functions.py:convolve")
+    report = verify(target, checks="certificate", dtypes="float32", cases=10, seed=0, known=None)
+    called, *_, last = [
+        line for line in str(report).splitlines() if "channels" in line or "==" in line
+    ]
+    assert "channels (c == o == 1)" in called
+    assert "where c == o == 1" in last
 
 
 def test_one_fault_of_a_padding_word_is_one_finding() -> None:

@@ -24,6 +24,7 @@ WEIGHTS = (
     "CHW",
     "HWC",
     "HWC1",
+    "C1HW",
 )  # matrix: (o, c·kh·kw), columns: (c·kh·kw, o)
 _FIRST = ("input", "weight")
 _WHOLES = ("ihw", "hwio", "oihw", "ohwi")  # the kernel's shape, where a constructor takes it whole

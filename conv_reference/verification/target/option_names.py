@@ -22,7 +22,7 @@ NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "input_channel", "num_in_channels", "n_in", "nin", "in_planes", "in_features", "inp",
             "num_channels", "n_channels", "channels_in", "depth_in", "nb_channels", "input_depth",
             "in_depth", "nb_in", "channels", "inch", "inchannel", "inchannels", "input_c", "ch_in",
-            "ic", "n_in_channels",
+            "ic", "n_in_channels", "dim",
         ),
         "out_channels": (
             "out_channels", "out_ch", "out_channel", "c_out", "cout", "out_c", "output_channels",

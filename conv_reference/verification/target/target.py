@@ -84,6 +84,7 @@ class Offer:
     compiles_per: str | None  # "shape": each has a program of its own
 
 
+_CHANNELS = {"c": "in_channels", "o": "out_channels"}
 _SQUARES = {
     "kernel_size": "kh == kw", "stride": "sh == sw", "padding": "ph == pw", "dilation": "dh == dw"
 }  # fmt: skip
@@ -172,7 +173,21 @@ class Target:
         always = {"bias"} if self.always_biased or not self.operator.has_bias else set()
         channels = set() if self.has_channels else {"groups"}
         without = always | channels | self.options
-        return tuple(name for name in self.operator.options if name not in without)
+        lacking = tuple(name for name in self.operator.options if name not in without)
+        return (*lacking, f"channels ({self._of_one_channel})") if self._of_one_channel else lacking
+
+    @property
+    def _of_one_channel(self) -> str:
+        """Which of its channels are one whatever is asked; empty of an instance, which has its own.
+
+        On one channel much is right that is wrong on more, so a report says it.
+        """
+        if self.is_settled:
+            return ""
+        if not self.has_channels:
+            return "c == o == 1"
+        letters = (k for k, name in _CHANNELS.items() if name in self.fixed)
+        return next((f"{letter} == 1" for letter in letters), "")
 
     @property
     def tried_where(self) -> str:
@@ -180,7 +195,7 @@ class Target:
         taken = self.integers & (self.options | {"kernel_size"})
         squares = [same for option, same in _SQUARES.items() if option in taken]
         domain = self.domain.where
-        parts = [domain, *(same for same in squares if same not in domain)]
+        parts = [domain, *(each for each in (self._of_one_channel, *squares) if each not in domain)]
         return " and ".join(filter(None, parts))
 
     @property

@@ -147,6 +147,9 @@ def tiny(own: Stranger, convention: Convention) -> Geometry | None:
     if convention.form.weight.depthwise:
         channels = convention.case.in_channels
         changes |= {"out_channels": channels, "groups": channels}
+        # Of the image, so that none of Y's sizes is that of its channels, where o was no other.
+        height, width = convention.case.input_size
+        changes["input_size"] = (height + 2, width + 2)
     if not convention.form.input.batch:
         changes["batch"] = 1
     kh, kw = convention.case.kernel_size

@@ -53,6 +53,20 @@ def has_torchs_names(implementation: Any) -> bool:
     return {"input", "weight"} <= {*inspect.signature(function).parameters}
 
 
+def may_be_depthwise(implementation: Any) -> bool:
+    """Whether its name says depthwise, or its code hands on groups; of an instance it is not asked.
+
+    For one without a parameter for them: it has as many as it finds in its operands.
+    """
+    if not (inspect.isfunction(implementation) or inspect.isclass(implementation)):
+        return False
+    parts = (getattr(implementation, name, None) for name in ("__init__", "forward"))
+    codes = (getattr(part, "__code__", None) for part in (implementation, *parts))
+    keywords = (c for code in codes for c in getattr(code, "co_consts", ()) if isinstance(c, tuple))
+    named = "depthwise" in implementation.__name__.lower()
+    return named or any("groups" in each for each in keywords)
+
+
 def same_by_code(implementation: Any) -> str:
     """SAME as its code spells it, where it has a word for a padding; else empty."""
     code = getattr(implementation, "__code__", None)

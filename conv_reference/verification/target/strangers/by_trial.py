@@ -39,6 +39,7 @@ from conv_reference.verification.target.strangers.by_code import (
     has_torchs_names,
     is_own_code,
     knows_torch,
+    may_be_depthwise,
     same_by_code,
 )
 from conv_reference.verification.target.strangers.conventions_in_order import conventions_in_order
@@ -337,6 +338,7 @@ def _is_open(own: Stranger, standard: Target, implementation: Any) -> bool:
     if not standard.operator.is_convolution or standard.is_line:
         return False
     others = any(option != name for option, name in own.names.items())
+    others |= "groups" not in own.names and may_be_depthwise(implementation)
     of_sides = option_numbers.is_of_sides(own.defaults.get("padding"))
     if others or of_sides or not knows_torch(implementation) or keys_of(implementation):
         return True
@@ -345,7 +347,7 @@ def _is_open(own: Stranger, standard: Target, implementation: Any) -> bool:
     if own.is_layer and "padding" not in own.names:
         return True  # it may pad of itself
     if own.is_layer:
-        said = "in_channels" in own.names and not own.integers
+        said = {"in_channels", "out_channels"} <= {*own.names} and not own.integers
         return not said or bool(_wanted_as_integers(own, implementation))
     # One that has all of torch's names, too: what it does on the tiny case is not to end a run.
     said = bool({"dilation", "groups"} & {*own.names}) or has_torchs_names(implementation)

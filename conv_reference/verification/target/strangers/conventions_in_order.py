@@ -39,8 +39,7 @@ def conventions_in_order(own: Stranger, words: Words) -> Iterator[Convention]:
             continue
         for (bias, of_bias), form in product(given, forms):
             convention = Convention(form, settled, order, whole, bias, of_bias)
-            of_functions = form.exchanged or form.weight.depthwise
-            possible = not (own.is_layer and of_functions) and _is_meant(form, words)
+            possible = _is_possible(own, form) and _is_meant(form, words)
             if possible and tiny(own, convention) is not None:
                 yield convention
 
@@ -52,6 +51,15 @@ def _wholes(own: Stranger) -> list[str]:
     if "in_channels" in own.names:
         return [""]
     return ["", "ihw"] if "out_channels" in own.names else ["", "hwio", "oihw", "ohwi"]
+
+
+def _is_possible(own: Stranger, form: Form) -> bool:
+    """Whether a stranger could be called so: a layer has its kernel, and is given its input alone.
+
+    What has a word for its groups has kernels of more than one input channel, too.
+    """
+    of_functions = own.is_layer and form.exchanged
+    return not (of_functions or (form.weight.depthwise and "groups" in own.names))
 
 
 def _is_meant(form: Form, words: Words) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from conv_reference.geometry import Geometry
@@ -89,9 +90,23 @@ def _of_one_tap(own: Stranger, words: Words) -> Convention | None:
 
 
 def _best_of(own: Stranger, words: Words, case: Geometry) -> Convention | None:
-    """The convention that agrees on the case, else the first that answers in the right shape."""
+    """The convention that agrees on the case, else the first that answers in the right shape.
+
+    On one channel a convolution whose channels are mixed up is right: what answers a kernel for
+    each channel in the right shape is called with that.
+    """
+    best = _best_among(own, (replace(c, case=case) for c in conventions_in_order(own, words)))
+    if best is None or best.form.has_channels:
+        return best
+    of_each = (c for c in conventions_in_order(own, words) if c.form.weight.depthwise)
+    return _best_among(own, (replace(c, case=case) for c in of_each)) or best
+
+
+def _best_among(own: Stranger, conventions: Iterable[Convention]) -> Convention | None:
     best: Convention | None = None
-    for convention in (replace(c, case=case) for c in conventions_in_order(own, words)):
+    for convention in conventions:
+        if convention.form.weight.depthwise and _has_a_sum(best):
+            continue  # the sum over the channels may be what is wrong with it
         answer = asked(own, convention)
         if own.over_arrays and answer.level is Level.SHAPED:
             single = replace(convention, is_single=True)
@@ -102,3 +117,8 @@ def _best_of(own: Stranger, words: Words, case: Geometry) -> Convention | None:
         if answer.level is Level.AGREES:
             break
     return best
+
+
+def _has_a_sum(best: Convention | None) -> bool:
+    """Whether what answers in the right shape takes a kernel over several channels."""
+    return best is not None and best.form.has_channels and not best.form.weight.depthwise

@@ -224,21 +224,49 @@ _OVER_CHANNELS = (
         ),
     ),
 )
-# One kernel for each input channel, as TensorFlow has it where each makes one output channel.
-_DEPTHWISE = tuple(
-    WeightForm(
-        f"{name}, one kernel for each channel",
-        word,
-        there,
-        written,
-        lambda _: None,
-        order=(2, 3, 0, 1),
-        depthwise=True,
-    )
-    for name, word, there, written in (
-        ("(kh, kw, c)", "HWC", lambda K: K[:, 0].permute(1, 2, 0), "[:, 0].permute(1, 2, 0)"),
-        ("(kh, kw, c, 1)", "HWC1", lambda K: K.permute(2, 3, 0, 1), ".permute(2, 3, 0, 1)"),
-    )
+
+
+def _of_each_channel(
+    name: str,
+    word: str,
+    there: Callable[[Tensor], Tensor],
+    written: str,
+    order: tuple[int, ...] = _PLAIN,
+) -> WeightForm:
+    """A form of one kernel for each input channel, each of which makes one output channel."""
+    said = f"{name}, one kernel for each channel"
+    return WeightForm(said, word, there, written, lambda _: None, order=order, depthwise=True)
+
+
+_AT_THE_END = (2, 3, 0, 1)
+# As TensorFlow has it, whose images have their channels last, and as torch has it.
+_DEPTHWISE = (
+    *product(
+        (form for form in INPUTS if form.order == _LAST),
+        (
+            _of_each_channel(
+                "(kh, kw, c)",
+                "HWC",
+                lambda K: K[:, 0].permute(1, 2, 0),
+                "[:, 0].permute(1, 2, 0)",
+                _AT_THE_END,
+            ),
+            _of_each_channel(
+                "(kh, kw, c, 1)",
+                "HWC1",
+                lambda K: K.permute(*_AT_THE_END),
+                ".permute(2, 3, 0, 1)",
+                _AT_THE_END,
+            ),
+        ),
+    ),
+    *product(
+        (form for form in INPUTS if form.order == _PLAIN),
+        (
+            _of_each_channel("(c, 1, kh, kw)", "C1HW", _same, ""),
+            _of_each_channel("(c, kh, kw)", "CHW", lambda K: K[:, 0], "[:, 0]"),
+        ),
+    ),
 )
 FLAT = BiasForm("(o,)", _same, "")
 BIASES = (
@@ -289,7 +317,7 @@ FORMS: tuple[Form, ...] = tuple(
         *((x, _PLANE) for x in _PLANES),
         *((x, _FILTERS) for x in _SINGLE),
         *_OVER_CHANNELS,
-        *product((x for x in INPUTS if x.order == _LAST), _DEPTHWISE),
+        *_DEPTHWISE,
     )
 )
 # Those that most strangers take.

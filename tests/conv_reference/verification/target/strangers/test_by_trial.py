@@ -43,6 +43,8 @@ UNDONE: dict[str, Callable[[Tensor], Tensor]] = {
     "(kh, kw, c)": lambda K: K.permute(2, 0, 1)[None],
     "(kh, kw, c), one kernel for each channel": lambda K: K.permute(2, 0, 1)[:, None],
     "(kh, kw, c, 1), one kernel for each channel": lambda K: K.permute(2, 3, 0, 1),
+    "(c, 1, kh, kw), one kernel for each channel": lambda K: K,
+    "(c, kh, kw), one kernel for each channel": lambda K: K[:, None],
 }  # a kernel in torch's form again
 
 
