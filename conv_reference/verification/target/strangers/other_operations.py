@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
 
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from conv_reference.geometry import Geometry
 from conv_reference.operands import exact_operands
-from conv_reference.quantities import CONV2D
+from conv_reference.quantities import CONV2D, CONV_TRANSPOSE2D
 from conv_reference.verification.reading.words import Words
 from conv_reference.verification.target.strangers.attempt import Convention, Level, asked, tiny
 from conv_reference.verification.target.strangers.conventions_in_order import conventions_in_order
@@ -51,11 +52,11 @@ def known_other(Y: Tensor, X: Tensor, K: Tensor, b: Tensor, geometry: Geometry) 
         X: the input of the tiny case, (N, C, H, W).
         K: its kernel, (O, C, kh, kw).
         b: its bias, (O,).
-        geometry: its sizes; stride and dilation 1, no padding, no groups.
+        geometry: its sizes; of an instance with its options, else these do nothing.
     """
     X, K, b = (tensor.to(torch.float64) for tensor in (X, K, b))
     found = Y.detach().to("cpu", torch.float64)
-    for said, value in _others(X, K, b, geometry):
+    for said, value in _others(found, X, K, b, geometry):
         wholes = value, value + b[:, None, None]
         if said != _PLAIN and any(_is(found, whole) for whole in wholes):
             return said
@@ -65,12 +66,37 @@ def known_other(Y: Tensor, X: Tensor, K: Tensor, b: Tensor, geometry: Geometry) 
 
 
 def _is(found: Tensor, value: Tensor) -> bool:
-    if found.shape != value.shape:
+    if found.shape != value.shape or not value.numel():
         return False
     return bool(((found - value).abs() <= _TOLERANCE * value.abs().max()).all())
 
 
-def _others(X: Tensor, K: Tensor, b: Tensor, geometry: Geometry) -> Iterator[tuple[str, Tensor]]:
+def _transposed(
+    Y: Tensor, X: Tensor, K: Tensor, geometry: Geometry
+) -> Iterator[tuple[str, Tensor]]:
+    """The convolution whose input is of Y's size, taken backwards: X is its output's gradient.
+
+    An output padding is what of Y no stride reaches, and needs no guess.
+    """
+    if Y.dim() != 4 or geometry.groups != 1:
+        return
+    height, width = Y.shape[2:]
+    with suppress(ValueError):  # a kernel that is larger than such an input
+        form = replace(
+            geometry,
+            in_channels=geometry.out_channels,
+            out_channels=geometry.in_channels,
+            input_size=(height, width),
+        )
+        if form.output_size == X.shape[2:]:
+            operands = {"input": X, "weight": K.transpose(0, 1)}
+            said = "a transposed convolution (judged as one with --operator conv_transpose2d)"
+            yield said, CONV_TRANSPOSE2D.first("Y", operands, form)
+
+
+def _others(
+    Y: Tensor, X: Tensor, K: Tensor, b: Tensor, geometry: Geometry
+) -> Iterator[tuple[str, Tensor]]:
     def convolved(X: Tensor, K: Tensor, geometry: Geometry = geometry) -> Tensor:
         return CONV2D.first("Y", {"input": X, "weight": K}, geometry)
 
@@ -87,10 +113,9 @@ def _others(X: Tensor, K: Tensor, b: Tensor, geometry: Geometry) -> Iterator[tup
         "a padding of half the kernel": ((kh // 2, kh // 2), (kw // 2, kw // 2)),
         "full padding": ((kh - 1, kh - 1), (kw - 1, kw - 1)),
     }
+    yield from _transposed(Y, X, K, geometry)
     for name, padding in pads.items():
         padded = replace(geometry, padding=padding)
-        if name == "full padding":
-            yield "a transposed convolution", convolved(X, flipped, padded)
         yield f"a cross-correlation with {name}", convolved(X, K, padded)
         yield f"a true convolution with {name}", convolved(X, flipped, padded)
     bias = b[:, None, None]

@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from conv_reference.operands import exact_operands
+from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.target.loading import target_of
 from conv_reference.verification.target.strangers.attempt import TINY
 from conv_reference.verification.target.strangers.other_operations import known_other
@@ -15,6 +16,7 @@ from conv_reference.verification.target.strangers.other_operations import known_
 GIVEN = exact_operands(TINY, torch.float32, seed=0)
 X, K, B = GIVEN.input, GIVEN.weight, GIVEN.bias
 
+TRANSPOSED = "a transposed convolution (judged as one with --operator conv_transpose2d)"
 OTHERS: dict[str, Callable[[], Tensor]] = {
     "a true convolution: the kernel is flipped": lambda: F.conv2d(X, K.flip(2, 3)),
     "a true convolution with a padding of half the kernel": lambda: F.conv2d(
@@ -28,7 +30,7 @@ OTHERS: dict[str, Callable[[], Tensor]] = {
         F.pad(X, (1, 2, 0, 1)), K
     ),
     "a cross-correlation with a padding of half the kernel": lambda: F.conv2d(X, K, padding=(1, 2)),
-    "a transposed convolution": lambda: F.conv_transpose2d(X, K.transpose(0, 1)),
+    TRANSPOSED: lambda: F.conv_transpose2d(X, K.transpose(0, 1)),
     "a cross-correlation with its bias added twice": lambda: F.conv2d(X, K, 2 * B),
     "the sum over the input channels is forgotten: the last alone counts": lambda: F.conv2d(
         X[:, -1:], K[:, -1:]
@@ -43,8 +45,26 @@ def test_a_known_other_thing_is_told(said: str) -> None:
     assert known_other(OTHERS[said](), X, K, B, TINY) == said
 
 
+@pytest.mark.parametrize("output_padding", [0, 1])
+def test_a_transposed_layer_is_told_with_its_options(output_padding: int) -> None:
+    class Up(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.ConvTranspose2d(4, 3, 3, 2, 1, output_padding)
+
+        def forward(self, x: Tensor) -> Tensor:
+            out: Tensor = self.conv(x)
+            return out
+
+    assert as_target(Up(), name="up").computes == TRANSPOSED
+
+
 def test_a_cross_correlation_is_no_other_thing() -> None:
     assert not known_other(F.conv2d(X, K), X, K, B, TINY)
+
+
+def test_what_has_other_dimensions_is_nothing_known() -> None:
+    assert not known_other(torch.ones(4, 6), X, K, B, TINY)
 
 
 def test_what_is_no_number_is_nothing_known() -> None:
