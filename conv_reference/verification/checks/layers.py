@@ -20,6 +20,7 @@ from conv_reference.operands import Operands
 from conv_reference.verification.checks._arguments import can_be_put
 from conv_reference.verification.checks._registry import Row, Sample, Traits, check
 from conv_reference.verification.checks.inference import no_layer
+from conv_reference.verification.model.case import Layout
 from conv_reference.verification.model.judgement import Judgement
 from conv_reference.verification.target.answers import looked_at, type_name
 from conv_reference.verification.target.target import Call
@@ -42,6 +43,7 @@ from conv_reference.verification.trial.trial import TargetRaised, Trial, target_
 )
 def copied_layer(trial: Trial) -> Iterator[Judgement]:
     """By ``copy.deepcopy`` and by ``pickle``; a class that cannot be pickled is not checked."""
+    trial = _written_to(trial)
     call = trial.call(requires_grad="")
     assert call.layer is not None  # or the check is unsupported
     for how, copied in _COPIES:
@@ -57,6 +59,11 @@ def copied_layer(trial: Trial) -> Iterator[Judgement]:
         if all(judgement.is_exact for judgement in found):
             yield from _by_its_own(trial, call, other, how)
     yield from _of_a_word(trial)
+
+
+def _written_to(trial: Trial) -> Trial:
+    """Of parameters that are written to no two elements are one in memory."""
+    return replace(trial, case=trial.case.without(Layout.EXPANDED))
 
 
 def _of_a_word(trial: Trial) -> Iterator[Judgement]:
@@ -200,6 +207,7 @@ def reloaded_layer(trial: Trial) -> Iterator[Judgement]:
 
     What the call in between answers is not judged: a layer need not take each dtype.
     """
+    trial = _written_to(trial)
     turned = replace(trial.operands, weight=-trial.operands.weight, bias=-trial.operands.bias)
     yield from _of_its_state(trial)
     for training in (True, False):

@@ -318,3 +318,11 @@ def test_what_is_in_no_state_is_lost_where_a_layer_is_made_without_numbers() -> 
     assert all(judgement.is_exact for judgement in judgements)
     said = "load_state_dict, answers otherwise: more than its state is needed"
     assert any(judgement.observation.endswith(said) for judgement in judgements)
+
+
+@pytest.mark.parametrize("check", ["copied_layer", "reloaded_layer"])
+def test_a_kernel_whose_elements_are_one_in_memory_is_not_written_to(check: str) -> None:
+    case = f"{check} float64 n1 c1 h1 w1 o1 k1x2 p0x1 K=expanded nobias"
+    judgements = judged(nn.Conv2d, case)
+    assert judgements
+    assert all(judgement.is_exact for judgement in judgements)
