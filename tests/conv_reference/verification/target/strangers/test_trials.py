@@ -70,7 +70,7 @@ def test_no_call_is_made_twice() -> None:
     target = as_target(function, trials=trials)
     made = len(slow.calls)
     assert target.computes
-    assert made < 500
+    assert made < 600  # of 78 forms, on several cases each
     assert known_other_by_trial(function, trials) == target.computes
     assert len(slow.calls) == made == trials.made
 
