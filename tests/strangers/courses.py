@@ -175,6 +175,43 @@ class OwnOptimizer(LabelsBeside):
         return dx
 
 
+class OwnRate(LabelsBeside):
+    """It steps as far as its constructor was told."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, param_size: int, lr: float = 0.01
+    ) -> None:
+        super().__init__(in_channels, out_channels, param_size)
+        self.lr = lr
+
+    def backward(self, dout: Array, y: Array = None) -> Array:
+        dx, dw, db = self._gradients(dout)
+        self.W -= self.lr * dw
+        self.b -= self.lr * db
+        return dx
+
+
+class KernelsStepThrice(OwnRate):
+    """The step of its kernel is three times too far."""
+
+    def _gradients(self, dout: Array) -> tuple[Array, Array, Array]:
+        dx, dw, db = super()._gradients(dout)
+        return dx, 3 * dw, db
+
+
+class OwnMomentum(OwnRate):
+    """Its step is none along the gradient."""
+
+    def __init__(self, in_channels: int, out_channels: int, param_size: int) -> None:
+        super().__init__(in_channels, out_channels, param_size)
+        self.momentum, self.velocity = 0.9, np.ones_like(self.W)
+
+    def _gradients(self, dout: Array) -> tuple[Array, Array, Array]:
+        dx, dw, db = super()._gradients(dout)
+        self.velocity = self.momentum * self.velocity + dw
+        return dx, self.velocity, db
+
+
 class DXTwice(OwnOptimizer):
     """The gradient that it does hand is twice what it should be."""
 

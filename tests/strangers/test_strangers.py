@@ -102,6 +102,9 @@ STRANGERS = {
         "the gradient of X alone, for an optimizer of its own steps",
     ),
     "courses.py:DXTwice": (WRONG, "the gradient of X alone, for an optimizer of its own steps"),
+    "courses.py:OwnRate": (EXACT, "its learning rate set to 1, for the gradients of K and b"),
+    "courses.py:KernelsStepThrice": (WRONG, "its learning rate set to 1"),
+    "courses.py:OwnMomentum": (EXACT, "the gradient of X alone"),
     "courses.py:SameByWord": (WRONG, "TensorFlow's SAME or VALID for padding"),
     "courses.py:nested": (EXACT, "X as HW; K as (kh, kw)"),
     "parts.py:Layer": (EXACT, "integers for kernel_size"),
@@ -154,6 +157,7 @@ AT_ONCE = {
     *("arrays.py:Conv2d", "layers.py:CachedConv", "handed.py:FilteringOnItsSide"),
     *("depthwise.py:first_kernel_for_all", "depthwise.py:DepthwiseConv2d"),
     "depthwise.py:sum_forgotten",
+    "courses.py:KernelsStepThrice",
 }
 
 

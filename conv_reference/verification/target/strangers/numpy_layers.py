@@ -44,6 +44,11 @@ from conv_reference.verification.target.strangers.stranger import Bound, Strange
 _RATES = ("learning_rate", "learn_rate", "lr", "alpha", "eta", "rate", "step_size")
 _BY_POSITION = "b as (o, h', w'), one number for each position, whose gradients are summed to db"
 STEPS = "the gradient of X alone, for an optimizer of its own steps, and keeps no other"
+# The same as attributes of an object, where its constructor is given it; and what belongs to other
+# steps than along the gradient. "alpha" and "rate" may be anything there.
+_OWN_RATES = ("learning_rate", "learn_rate", "learningrate", "lr", "eta")
+_OTHER_STEPS = ("beta", "momentum", "decay", "adam")
+BY_STEP = "the step of its backward pass, its learning rate set to 1, for the gradients of K and b"
 # Of 53: the small integers and random numbers of the other checks are nearer to one another.
 _MOST_BITS_APART = 30
 _TRAINING = ("training", "train", "is_training")  # so that what a backward pass needs is kept
@@ -182,6 +187,18 @@ def _forward(layer: Any, X: Any) -> Any:
     return forward(X, **given)
 
 
+def _set_own_rate(layer: Any) -> bool:
+    """Whether an object holds how far its backward pass is to step: then that is set to 1."""
+    held = getattr(layer, "__dict__", {})
+    if any(other in name.lower() for name in held for other in _OTHER_STEPS):
+        return False
+    rate = next((n for n in held if n.lstrip("_").lower() in _OWN_RATES), None)
+    if rate is None or not isinstance(held[rate], int | float):
+        return False
+    setattr(layer, rate, 1.0)
+    return True
+
+
 @dataclass(frozen=True)
 class _Ways:
     """How the backward pass of a class is called, and what its calls have shown so far."""
@@ -199,8 +216,9 @@ class _Run:
 
     def __init__(self, layer: Any, K: Any, b: Any, ways: _Ways) -> None:
         self._layer, self._ways = layer, ways
+        self._has_rate = ways.rate is not None or _set_own_rate(layer)
         # Its step may be taken in place, in arrays that are its own.
-        if ways.rate is not None or STEPS in ways.seen:
+        if self._has_rate or STEPS in ways.seen:
             K, b = K.copy(), None if b is None else b.copy()
         self._optimizer = optimizer_of(layer)
         if self._optimizer is not None:
@@ -277,13 +295,14 @@ class _Run:
             both = [p for p in named if p in alike]
             return (both or alike or named)[0].array
         now = next((p.array for p in places(self._layer) if p.name == place.name), None)
-        if self._ways.rate is not None:
-            if _is_lost(before, factors):
-                raise NotAsked("its gradients are steps, which are too small beside its kernel")
-            return None if now is None else before - now
-        if now is not None and not np.array_equal(now, before, equal_nan=True):
-            self._ways.seen.add(STEPS)
-        return None
+        is_moved = now is not None and not np.array_equal(now, before, equal_nan=True)
+        if is_moved and self._ways.rate is None:
+            self._ways.seen.add(BY_STEP if self._has_rate else STEPS)
+        if self._ways.rate is None and BY_STEP not in self._ways.seen:
+            return None
+        if _is_lost(before, factors):
+            raise NotAsked("its gradients are steps, which are too small beside its kernel")
+        return None if now is None else before - now
 
 
 def _is_lost(array: Any, factors: tuple[Any, ...]) -> bool:
