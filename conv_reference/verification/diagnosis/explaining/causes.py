@@ -30,7 +30,7 @@ from conv_reference.verification.diagnosis.explaining.faulty_convolutions import
     mistaken_geometries,
 )
 from conv_reference.verification.diagnosis.explaining.overwritten import overwritten
-from conv_reference.verification.model.case import Values
+from conv_reference.verification.model.case import Values, dtype_name
 from conv_reference.verification.plan.possible import in_reach
 from conv_reference.verification.trial.observation import observe
 from conv_reference.verification.trial.trial import TargetRaised, Trial
@@ -97,6 +97,8 @@ def guess_of_kind(trial: Trial, quantity: str) -> str:
     expected = trial.expect(only=(quantity,)).get(quantity)
     if expected is not None and actual.shape != expected.value.shape:
         return ""  # another dtype does not mend a shape
+    if trial.target.over_arrays:  # no torch has a part in it
+        return f"Perhaps the result is made in {dtype_name(actual.dtype)}, whatever it is given."
     return f"Perhaps the result is made in torch's default dtype, {actual.dtype}."
 
 
