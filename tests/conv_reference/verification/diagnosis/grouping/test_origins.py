@@ -220,7 +220,7 @@ def test_a_number_that_is_wrong_beside_a_changed_argument_is_a_fault_of_its_own(
 def test_what_a_transform_raises_as_the_forward_pass_does_is_told_with_that() -> None:
     report = verify(
         several.no_tall_output, dtypes=["float64"], checks=["certificate", "hessian_vector"],
-        cases=120, seed=1,
+        cases=120, seed=2,
     )  # fmt: skip
 
     assert [group.first.verdict for group in groups(report.findings)] == [Verdict.RAISED]
@@ -232,7 +232,7 @@ def test_what_a_transform_raises_as_the_forward_pass_does_is_told_with_that() ->
 def test_what_fails_over_equal_numbers_alone_is_filed_under_its_certificate() -> None:
     report = verify(
         several.equal_numbers_mixed_up, dtypes=["float64"],
-        checks=["certificate", "batch_independence"], cases=60, seed=1,
+        checks=["certificate", "batch_independence"], cases=60, seed=2,
     )  # fmt: skip
 
     assert {group.first.check for group in groups(report.findings)} == {"forward"}
