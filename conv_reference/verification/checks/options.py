@@ -215,7 +215,7 @@ def _word_raised(trial: Trial, word: str, raised: TargetRaised) -> Judgement:
     fits = can_be_put(plain, plain.case.geometry)
     beside = _thrown_beside(plain, word, (1, 1)) if fits else None
     if beside is not None and _thrown_beside(plain, word, 1) is None:
-        found = judged_raised("padding_words", beside, trial)
+        found = judged_raised("padding_words", beside, trial, may_refuse=False)
         said = f"padding={word!r} is taken beside integers, and not beside pairs of them"
         return replace(found, explanation=f"{said}: {found.explanation}")
     alone = replace(trial, case=trial.case.on(replace(sizes, padding=((0, 0), (0, 0)))))

@@ -31,7 +31,12 @@ _PLANTED = Path(__file__).parents[1] / "faults"  # targets, that only lie beside
 
 
 def judged_raised(
-    row: str, raised: TargetRaised, trial: Trial, *, transform: bool = False
+    row: str,
+    raised: TargetRaised,
+    trial: Trial,
+    *,
+    transform: bool = False,
+    may_refuse: bool = True,
 ) -> Judgement:
     """Raised, or unsupported where it is a refusal, or says that there is no such mode.
 
@@ -42,6 +47,7 @@ def judged_raised(
         transform: whether it was called through a transform of torch's, or a compiler: what only
             raises there is silently wrong nowhere, and so not judged there. An adapter of a
             framework gives the transform itself, and says what it lacks.
+        may_refuse: whether a refusal is one; not of what is taken in another form.
     """
     if isinstance(raised.error, LeftEnteredError):
         said = f"{raised.error}"
@@ -49,7 +55,7 @@ def judged_raised(
     transform = transform and not is_mistake(raised.error)
     thrown = thrown_of(raised)
     message = thrown.said
-    refusal = is_refusal(trial, raised) or (
+    refusal = (may_refuse and is_refusal(trial, raised)) or (
         is_unsupported(raised.error, own=bool(thrown.place)) and not fails_by_word(trial, raised)
     )
     unsupported = refusal or transform
