@@ -63,12 +63,15 @@ def written(implementation: Any) -> tuple[Written, ...]:
 
 def _lines(code: CodeType) -> set[int]:
     """Those that run when it is called; that of its declaration only where it computes there."""
-    found, line = set(), None
+    found, line, before = set(), None, ""
     for instruction in dis.get_instructions(code):
         at = instruction.positions  # `starts_line` is a number up to Python 3.12, and later a truth
         line = (at.lineno if at else None) or line
-        if line is not None and instruction.opname not in _PROLOGUE:
+        # What a generator is handed first is thrown away on the line of its declaration.
+        is_begun = (before, instruction.opname) == ("RETURN_GENERATOR", "POP_TOP")
+        if line is not None and instruction.opname not in _PROLOGUE and not is_begun:
             found.add(line)
+        before = instruction.opname
     return found
 
 

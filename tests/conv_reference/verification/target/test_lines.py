@@ -70,6 +70,15 @@ def test_declarations_and_refusals_do_not_count() -> None:
     ]
 
 
+def generating(size: int) -> Iterator[int]:
+    each = size
+    yield each
+
+
+def test_the_declaration_of_a_generator_does_not_count() -> None:
+    assert own(generating) == ["each = size", "yield each"]
+
+
 def test_of_a_layer_its_methods_count_and_what_they_call_and_nothing_of_torchs() -> None:
     firsts = {each.first for each in written(Layer())}
     functions = {f.__code__.co_firstlineno for f in (branching, Layer.forward)}
