@@ -78,16 +78,32 @@ def candidates(trial: Trial) -> Iterator[Candidate]:
             f"the kernel's {words} tap is left out",
             lambda X, K, b, tap=tap: plain(X, _without_tap(K, tap), b),  # type: ignore[misc]  # mypy infers no type for its default
         )
-    for axis, words in ((2, "row"), (3, "column")):
-        yield Candidate(
-            f"the last {words} of the output is left out",
-            lambda X, K, b, axis=axis: _masked(plain(X, K, b), axis),  # type: ignore[misc]  # mypy infers no type for its default
-        )
+    yield from _of_the_end(operator, g, plain)
     yield Candidate(
         "a ReLU is applied to the result: what is negative becomes zero",
         lambda X, K, b: plain(X, K, b).relu(),
     )
     yield from _layout_candidates(trial, plain)
+
+
+def _of_the_end(operator: Operator, g: Geometry, plain: Forward) -> Iterator[Candidate]:
+    if any(g.remainder) and operator.is_convolution:
+        yield Candidate(
+            "what the stride leaves over of the input is lost, as by an output padding of 0",
+            lambda X, K, b: plain(_without_remainder(X, g), K, b),
+        )
+    for axis, words in ((2, "row"), (3, "column")):
+        yield Candidate(
+            f"the last {words} of the output is left out",
+            lambda X, K, b, axis=axis: _masked(plain(X, K, b), axis),  # type: ignore[misc]  # mypy infers no type for its default
+        )
+
+
+def _without_remainder(X: Tensor, g: Geometry) -> Tensor:
+    (h, w), (rows, columns) = g.input_size, g.remainder
+    kept = X.clone()
+    kept[:, :, h - rows :], kept[:, :, :, w - columns :] = 0, 0
+    return kept
 
 
 _AS_SAME = "the padding is TensorFlow's SAME, whatever is asked for"

@@ -150,6 +150,14 @@ def lost_last_column(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Ten
 
 
 @faulty
+def lost_remainder(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
+    kept = torch.ones(g.input_size, dtype=X.dtype)
+    kept[g.input_size[0] - g.remainder[0] :] = 0
+    kept[:, g.input_size[1] - g.remainder[1] :] = 0
+    return right(X * kept, K, b, g)
+
+
+@faulty
 def zeros(X: Tensor, K: Tensor, b: Tensor | None, g: Geometry) -> Tensor:
     return right(X, K, b, g) * 0
 

@@ -17,6 +17,7 @@ from conv_reference.verification.model.case import Case
 from conv_reference.verification.target.conventions import as_target
 from conv_reference.verification.trial.trial import Trial
 
+_LOST = "what the stride leaves over of the input is lost, as by an output padding of 0"
 _WHATEVER = "is padded on each side, whatever is asked for and whatever the stride"
 # Each fault on sizes on which it shows, asked for in what it shows.
 FAULTS = {
@@ -46,6 +47,7 @@ FAULTS = {
     "bias_twice": ("h2 w2 k1", "Y", "the bias is added twice"),
     "lost_last_tap": ("h3 w3 k2", "Y", "the kernel's last tap is left out"),
     "lost_last_column": ("h3 w3 k2", "Y", "the last column of the output is left out"),
+    "lost_remainder": ("h4 w4 k2 s2x3 p1 nobias", "dX", _LOST),
     "zeros": ("h3 w3 k2", "dK", "the result is never computed: it is zero throughout"),
     "negative": ("h3 w3 k2", "dX", "the sign is wrong"),
     "twice": (
