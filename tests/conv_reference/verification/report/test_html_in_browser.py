@@ -130,7 +130,7 @@ def test_a_wrong_cell_opens_its_finding(show: Open) -> None:
     known = findings(page)[1]
     page.find_element(By.CSS_SELECTOR, "td.known a").click()
 
-    assert known.get_attribute("open") == "true"
+    WebDriverWait(page, 10).until(lambda _: known.get_attribute("open") == "true")
     assert page.switch_to.active_element == known.find_element(By.TAG_NAME, "summary")
 
 
