@@ -6,9 +6,10 @@ order and anywhere, and what it sends back depends on nothing else. So a schedul
 business here: Dask's ``client.get_executor()``, for one, is such an executor; and a store may keep
 what came of a case's text under the same target, version and settings.
 
-An executor cannot be made to end what hangs, and one whose process dies is broken as a whole. What
-has not come back then, and all that follows, is carried out by a child process of this machine,
-where a crash costs one item. It serves targets that are known to come back.
+An executor cannot be made to end what hangs, and one whose process dies may be broken as a whole.
+What has not come back then, and all that follows, is carried out by a child process of this
+machine, where a crash costs one item; so is a single unit that is lost, as a cluster loses one. It
+serves targets that are known to come back.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -121,12 +122,13 @@ class OnExecutor:
     is_here: bool = False
     ran: set[tuple[str, int]] = field(default_factory=set)  # nobody watches there
     _said: list[Note] = field(default_factory=list)
-    _instead: Children | None = None  # of a broken executor
+    _instead: Children | None = None  # for what the executor has lost
+    _is_broken: bool = False
 
     @property
     def isolates(self) -> bool:
-        """Whether a child does the work by now: a crash breaks the executor."""
-        return self._instead is not None
+        """Whether a child does all the work by now: a crash breaks the executor."""
+        return self._is_broken
 
     @property
     def notes(self) -> Sequence[Note]:
@@ -167,7 +169,7 @@ class OnExecutor:
             for number, result in came:
                 del left[number]
                 yield number, result
-        if self._instead is None:
+        if self._instead is None or not left:
             return
         numbers = [*left]
         instead = self._instead.run(
@@ -197,7 +199,7 @@ class OnExecutor:
                     try:
                         pending[self.executor.submit(carry_out, unit)] = numbers
                     except RuntimeError as error:  # it was shut down, or is broken
-                        self._give_up(_last_line(error))
+                        self._lose(_last_line(error), is_broken=True)
                     if len(pending) >= IN_FLIGHT or self._is_over(deadline):
                         break
                 if not pending:
@@ -206,7 +208,7 @@ class OnExecutor:
                     pending = {f: numbers for f, numbers in pending.items() if not f.cancel()}
                 done, _ = wait(pending, timeout=SILENCE, return_when=FIRST_COMPLETED)
                 if pending and not done:
-                    self._give_up(f"nothing came back for {SILENCE:g} s")
+                    self._lose(f"nothing came back for {SILENCE:g} s", is_broken=True)
                     return
                 for future in done:
                     yield from self._results(future, pending.pop(future))
@@ -230,7 +232,7 @@ class OnExecutor:
             self._instead.close()
 
     def _is_over(self, deadline: float | None) -> bool:
-        return self.isolates or (deadline is not None and time.monotonic() > deadline)
+        return self._is_broken or (deadline is not None and time.monotonic() > deadline)
 
     def _results(
         self, future: Future[list[Result]], numbers: range
@@ -239,16 +241,20 @@ class OnExecutor:
         try:
             results = future.result()
         except Exception as error:
-            self._give_up(_last_line(error))
+            self._lose(_last_line(error), is_broken=isinstance(error, BrokenExecutor))
             return
         yield from zip(numbers, results, strict=False)
 
-    def _give_up(self, why: str) -> None:
-        """From now on a child does the work."""
-        if self._instead is None:
+    def _lose(self, why: str, *, is_broken: bool) -> None:
+        """A child does what did not come back; and all that follows, where the executor broke."""
+        if is_broken and not self._is_broken:
             said = f"the executor broke ({why}): a child process of this machine did the rest"
             self._said.append(Note(NoteKind.WARNED, said))
-            self._instead = Children(self.target_name, 1)
+        elif self._instead is None:
+            said = f"the executor lost work ({why}): a child process of this machine did it"
+            self._said.append(Note(NoteKind.WARNED, said))
+        self._is_broken |= is_broken
+        self._instead = self._instead or Children(self.target_name, 1)
 
 
 def _last_line(error: BaseException) -> str:

@@ -168,6 +168,31 @@ def test_where_the_executor_breaks_a_child_does_the_rest_and_finds_what_broke_it
     assert note.text.startswith("the executor broke (concurrent.futures")
 
 
+class LosesOne(InOrder):
+    """As a cluster whose worker dies: one unit is lost, and it goes on with the others."""
+
+    units = 0
+
+    def carry_out(self, future: Future[Any], sent: bytes) -> None:
+        self.units += 1
+        if self.units == 2:
+            future.set_exception(ConnectionError("the worker was lost"))
+        else:
+            super().carry_out(future, sent)
+
+
+def test_a_unit_that_is_lost_is_done_by_a_child_and_the_executor_does_the_others() -> None:
+    executor = LosesOne()
+    backend = OnExecutor(CONV2D, executor)
+    with closing(backend):
+        results = dict(backend.run(answers, range(3 * UNIT), None))
+        assert results == {number: number for number in range(3 * UNIT)}
+    assert executor.units == 3
+    assert not backend.isolates
+    (note,) = backend.notes
+    assert note.text.startswith("the executor lost work (ConnectionError: the worker was lost)")
+
+
 def test_an_executor_that_was_shut_down_is_refused_in_one_line() -> None:
     closed = ProcessPoolExecutor(1)
     closed.shutdown()
